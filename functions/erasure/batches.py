@@ -46,9 +46,17 @@ def _erase_from_batch(key: str, subject: Subject, ports: Ports) -> Mapping[str, 
         bodies = ((file.key, file_of(manifest, file.key, ports.store)) for file in _files(manifest))
         found = {name: lighter(name, body, subject.spec, subject.people) for name, body in bodies if body is not None}
         replaced = {name: light for name, light in found.items() if light is not None}
-        return _rewritten(manifest, replaced, ports).to_json() if replaced else None, replaced
+        without = _without_header(manifest, subject)
+        rewritten = _rewritten(without, replaced, ports) if replaced else without
+        return None if rewritten == manifest else rewritten.to_json(), replaced
 
     return swap(ports.store, key, lightened)
+
+
+def _without_header(manifest: Manifest, subject: Subject) -> Manifest:
+    """Return the manifest without a header that names one of the people."""
+    named = manifest.header is not None and subject.people.named_in(manifest.header)
+    return manifest.model_copy(update={"header": None}) if named else manifest
 
 
 def _files(manifest: Manifest) -> tuple[StoredFile, ...]:

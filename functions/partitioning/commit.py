@@ -1,7 +1,7 @@
 """Combine the results of all partitions into one manifest, as of an uncut upload."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,11 +9,13 @@ from functions.shared.batches.lifecycle import committed
 from functions.shared.batches.quarantined import numbered_on
 from functions.shared.domain import layout
 from functions.shared.domain.counts import counted_manifest, merge_counts
-from functions.shared.domain.manifest import Manifest, PinnedRelease, StoredFile
+from functions.shared.domain.errors import NotFoundError
+from functions.shared.domain.manifest import Manifest, PinnedRelease, Source, StoredFile
 from functions.shared.domain.partition import Partition, PartitionResult
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.ports import ObjectStore
 from functions.shared.reading.formats import empty_file
+from functions.shared.reading.header import header_of
 from functions.shared.reading.text import stored_chunks
 from functions.shared.repositories.releases import Releases
 
@@ -31,7 +33,13 @@ class _Unnumbered:
 
 
 def commit_whole(
-    draft: Manifest, plan: Sequence[Partition], results: Sequence[PartitionResult], *, store: ObjectStore, now: Callable[[], datetime]
+    draft: Manifest,
+    plan: Sequence[Partition],
+    results: Sequence[PartitionResult],
+    *,
+    inbox: ObjectStore,
+    store: ObjectStore,
+    now: Callable[[], datetime],
 ) -> Manifest:
     """Commit a batch, given the results of its partitions in order.
 
@@ -45,18 +53,33 @@ def commit_whole(
     counts = merge_counts(result.counts for result in results)
     if not counts.rows_in:
         raise empty_file("the file has no rows")
+    quarantine, encoding = _numbered(draft, results, store), results[0].encoding
+    header = _header(draft.source, encoding, inbox) if quarantine else None
     took_s = (now() - plan[0].planned_at).total_seconds()
     timings = counts.timings.model_copy(update={"total_s": took_s, "functions_s": counts.timings.total_s})
     counted = counted_manifest(
         draft.model_copy(
-            update={"release": _release(results), "partitions": len(results), "encoding": results[0].encoding, "created_at": now()}
+            update={
+                "release": _release(results),
+                "partitions": len(results),
+                "encoding": encoding,
+                "header": header,
+                "created_at": now(),
+            }
         ),
         counts.model_copy(update={"timings": timings}),
         contract=Releases(store).at(draft.model, plan[0].release_seq).policy.row_contract,
         outputs=tuple(file for result in results for file in result.outputs),
-        quarantine=_numbered(draft, results, store),
+        quarantine=quarantine,
     )
     return committed(counted, store)
+
+
+def _header(source: Source, encoding: str | None, inbox: ObjectStore) -> str | None:
+    """Return the upload's header; None if the upload is gone."""
+    with suppress(NotFoundError):
+        return header_of(inbox.open(source.key, source.version_id), source.key, encoding)
+    return None
 
 
 def _release(results: Sequence[PartitionResult]) -> PinnedRelease | None:

@@ -71,7 +71,7 @@ def commit_batch(key: str, version_id: str, turn: int, ports: Ports) -> int | No
     results = partitions.results(plan)
     try:
         if judge_cuts(results, turn=turn) is Cuts.PROVED:
-            commit_whole(draft, plan, results, store=ports.store, now=ports.now)
+            commit_whole(draft, plan, results, inbox=ports.inbox, store=ports.store, now=ports.now)
             return None
     except BatchRejectedError as rejected:
         _fail(draft, rejected, ports)

@@ -23,6 +23,7 @@ from functions.shared.domain.release import Release
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.foundation.ahead import map_ahead
 from functions.shared.reading.files import read_blocks
+from functions.shared.reading.header import header_of
 from functions.shared.reading.rows import Block
 from functions.shared.reading.text import Notes
 from functions.shared.repositories.bundles import Bundles
@@ -52,14 +53,16 @@ def attempt_batch(draft: Manifest, release: Release, ports: Ports) -> Manifest:
         ConservationError: if rows were lost or duplicated.
     """
     contract, source, notes = release.policy.row_contract, draft.source, Notes()
+    data = ports.inbox.open(source.key, source.version_id)
 
     def read(spec: ModelSpec) -> Iterator[Block]:
-        return read_blocks(ports.inbox.open(source.key, source.version_id), key=source.key, spec=spec, contract=contract, notes=notes)
+        return read_blocks(data, key=source.key, spec=spec, contract=contract, notes=notes)
 
     named = draft.model, draft.batch_id, draft.attempt, 0
     outputs = AttemptOutputs(ports.store, scored=layout.scored_key(*named), quarantine=layout.quarantine_key(*named))
     scored = score_rows(read, release, outputs, bundles=ports.bundles, arrived=source.last_modified)
-    pinned = draft.model_copy(update={"release": scored.release, "encoding": notes.encoding})
+    header = header_of(data, source.key, notes.encoding) if scored.quarantine else None
+    pinned = draft.model_copy(update={"release": scored.release, "encoding": notes.encoding, "header": header})
     return counted_manifest(pinned, scored.counts, contract=contract, outputs=scored.outputs, quarantine=scored.quarantine)
 
 

@@ -17,39 +17,52 @@ from functions.shared.batches.quarantined import raw_bytes
 from functions.shared.domain import layout
 from functions.shared.domain.errors import InputError, NotFoundError
 from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.domain.rejections import FileCode
 from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.reading.encodings import is_utf8
 from functions.shared.reading.file_formats import TAKEN
 from functions.shared.reading.formats import detect_format
 from functions.shared.reading.header import header_of
 from functions.shared.reading.readable import LocalFile
-from functions.shared.reading.text import GZIP_MAGIC, Notes
+from functions.shared.reading.text import GZIP_MAGIC, Notes, utf8_chunks
 from functions.shared.repositories.manifests import file_of
+
+_TEXTS = {".csv", ".jsonl"}
 
 
 def quarantined_file(manifest: Manifest, *, inbox: ObjectStore, store: ObjectStore) -> tuple[str, bytes]:
     """Return the rows that a batch set aside, in UTF-8, as its file had them.
 
-    That is delimited text with the header, or JSON lines.
+    That is delimited text with the header, or JSON lines. It begins with the mark of UTF-8, so that nobody takes it for text in the
+    encoding of the model's files.
 
     Returns:
         The file's ending, and its bytes.
 
     Raises:
-        InputError: if the batch set no row aside, or those have expired.
-        NotFoundError: if the batch's file is gone, and not by an erasure, which keeps its header.
+        InputError: if the batch set no row aside, or those have expired; or its file is gone and its header was not kept.
     """
     if not manifest.quarantine:
         message = f"batch {manifest.batch_id[:8]} has no quarantined row"
         raise InputError(message, remedy=f"`everscore status {manifest.model}` shows which batches have", code="no_rows")
     bodies = [file_of(manifest, file.key, store) for file in manifest.quarantine]
     texts = [raw_bytes(json.loads(line)) for body in bodies for line in _unexpired(body, manifest).splitlines()]
-    header = manifest.header
-    if header is None:
-        header = header_of(inbox.open(manifest.source.key, manifest.source.version_id), manifest.source.key, manifest.encoding)
-    mark = codecs.BOM_UTF8 if Notes(manifest.encoding).needs_naming else b""
+    header = _header(manifest, inbox)
     lines = [header.encode(), *texts] if header else texts
-    return ".csv" if header else ".jsonl", mark + b"".join(line + b"\n" for line in lines)
+    return ".csv" if header else ".jsonl", codecs.BOM_UTF8 + b"".join(line + b"\n" for line in lines)
+
+
+def _header(manifest: Manifest, inbox: ObjectStore) -> str:
+    """Return the header of a batch's file; earlier Everscores did not keep it."""
+    if manifest.header is not None:
+        return manifest.header
+    source = manifest.source
+    try:
+        return header_of(inbox.open(source.key, source.version_id), source.key, manifest.encoding)
+    except NotFoundError as error:
+        message = f"the file of batch {manifest.batch_id[:8]} is gone, and with it the names of its columns"
+        remedy = f"read the rows in the store at {manifest.quarantine[0].key}, write them to a file with a header, and score that file"
+        raise InputError(message, remedy=remedy, code=FileCode.UPLOAD_GONE) from error
 
 
 def refuse_other_format(out: Path, ending: str) -> None:
@@ -75,16 +88,24 @@ def _unexpired(body: bytes | None, manifest: Manifest) -> bytes:
 
 
 def replayed(
-    batch: Manifest, file: Path, *, inbox: ObjectStore, manifest_of: Callable[[ObjectInfo], Manifest], again: bool = False
+    batch: Manifest,
+    file: Path,
+    *,
+    inbox: ObjectStore,
+    manifest_of: Callable[[ObjectInfo], Manifest],
+    encoding: str | None = None,
+    again: bool = False,
 ) -> tuple[Manifest, bool]:
     """Score the mended rows of a batch once, however often they are sent.
 
     Several people may send them at a time.
 
     They are uploaded under the digest of their rows, where nobody can upload a second time: the same rows in another order, with
-    other line ends or in another encoding are the same replay. What failed is sent under the next name.
+    other line ends or in another encoding are the same replay. What failed is sent under the next name. Text is sent in UTF-8 with its
+    mark.
 
     Args:
+        encoding: that of the model's files, in which an editor may have saved rows of a batch in UTF-8.
         manifest_of: waits for what becomes of an upload.
         again: score them once more, although they were scored.
 
@@ -92,10 +113,12 @@ def replayed(
         What became of them, and whether they had been sent before.
 
     Raises:
-        BatchRejectedError: if the file is in no format that can be read.
+        BatchRejectedError: if the file is in no format that can be read, or in an encoding that is in doubt.
     """
     body, ending = file.read_bytes(), _ending(file)
-    text = _in_utf8(body, batch.encoding)
+    is_text = ending in _TEXTS
+    text = _in_utf8(body, _own_encoding(batch) or encoding, detect=ending == ".csv") if is_text else body
+    sent = codecs.BOM_UTF8 + text if is_text else body
     if text != body and not again:
         known = _scored(_keys(batch, body, ending), inbox, manifest_of)
         if known:
@@ -103,7 +126,7 @@ def replayed(
     keys = _keys(batch, text, ending)
     while True:
         key = next(keys)
-        is_new = inbox.create(key, body)
+        is_new = inbox.create(key, sent)
         if is_new or not again:
             manifest = manifest_of(inbox.info(key))
             if is_new or manifest.status is not Status.FAILED:
@@ -131,15 +154,17 @@ def _scored(keys: Iterator[str], inbox: ObjectStore, manifest_of: Callable[[Obje
     return None
 
 
-def _in_utf8(body: bytes, encoding: str | None) -> bytes:
-    """Return text as UTF-8 without a mark; other bytes as they are.
+def _own_encoding(batch: Manifest) -> str | None:
+    """Return the encoding of a batch's file, if other texts do not reveal it."""
+    return batch.encoding if Notes(batch.encoding).needs_naming else None
+
+
+def _in_utf8(body: bytes, encoding: str | None, *, detect: bool) -> bytes:
+    """Return text as UTF-8 without a mark, read as the functions would read it.
 
     An editor may save rows in the encoding of their batch or not.
     """
-    if encoding and not is_utf8(body):
-        with suppress(UnicodeDecodeError):
-            body = body.decode(encoding).encode()
-    return body.removeprefix(codecs.BOM_UTF8)
+    return b"".join(utf8_chunks(iter([body]), encoding, detect=detect)).removeprefix(codecs.BOM_UTF8)
 
 
 def _in_one_order(body: bytes, *, has_header: bool) -> bytes:

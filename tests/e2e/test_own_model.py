@@ -266,7 +266,7 @@ def test_quarantined_rows_are_mended_and_replayed(
     assert batch["quarantined_by_reason"] == {"missing_id": 1, "wrong_field_count": 1}
     written = everscore.json("replay", MODEL, batch["batch_id"][:10])
     mended = Path(written["file"])
-    assert mended.read_text().splitlines() == [lines[0], lines[3], lines[7]]
+    assert mended.read_text("utf-8-sig").splitlines() == [lines[0], lines[3], lines[7]]
     mended.write_text("\n".join([lines[0], "A7002" + lines[3], lines[7].removesuffix(";one field too many")]) + "\n")
     replayed = everscore.json("replay", MODEL, batch["batch_id"], mended, "-o", tmp_path / "mended.parquet")
     assert (replayed["replays"], replayed["rows_scored"], replayed["rows_quarantined"]) == (batch["batch_id"], 2, 0)

@@ -1,11 +1,12 @@
 """Quarantined rows as a file to mend, and its way back."""
 
+import codecs
 import csv
 import gzip
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -18,11 +19,13 @@ from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
 from functions.shared.domain.errors import InputError
 from functions.shared.domain.manifest import Manifest, Status
+from functions.shared.domain.policy import RowContract
 from functions.shared.ports import ObjectInfo, ObjectStore
 from functions.shared.repositories.manifests import Manifests
 from infra.cli.replay import _in_one_order, quarantined_file, refuse_other_format, replayed
-from tests.component.scoring.world import HEADER, World, as_csv, as_jsonl, as_parquet, as_parquet_with_bytes, good_rows
+from tests.component.scoring.world import HEADER, Row, World, as_csv, as_jsonl, as_parquet, as_parquet_with_bytes, good_rows
 from tests.fakes.documents import serve
+from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL, make_version
 from tests.fakes.watched_store import Crash, CrashAt, Moment, WatchedStore
 
@@ -40,7 +43,8 @@ def test_the_file_is_what_came_without_the_rows_that_were_good(header: str, enco
     text = "\r\n".join([header, *good[:1], *bad, *good[1:]])
     manifest = world.score(world.upload(text.encode(encoding)))
     ending, body = quarantined_file(manifest, inbox=world.inbox, store=world.store)
-    lines = body.decode().split("\n")
+    assert body.startswith(codecs.BOM_UTF8), "so that no model's own encoding is taken for it"
+    lines = body.decode("utf-8-sig").split("\n")
     assert (ending, lines) == (".csv", [header, *bad, ""])
 
 
@@ -52,6 +56,34 @@ def test_a_row_of_parquet_that_is_not_utf8_keeps_its_other_texts() -> None:
     ending, body = quarantined_file(manifest, inbox=world.inbox, store=world.store)
     mended = json.loads(body)
     assert (ending, mended["id"], mended["note"]) == (".jsonl", "上海-7", "ÿ")
+
+
+@pytest.mark.parametrize(
+    ("body", "name", "header"),
+    [(as_csv(good_rows(3)), "a.csv", NAMES), (as_jsonl(good_rows(3)), "a.jsonl", ""), (as_parquet(good_rows(3)), "a.parquet", "")],
+)
+def test_rows_can_be_mended_when_their_upload_has_expired(body: bytes, name: str, header: str) -> None:
+    world = World()
+    serve(world.store, make_version(), contract=RowContract(ranges={"price": (0.0, 0.0)}))
+    manifest = world.score(world.upload(body, f"batches/{MODEL}/{name}"))
+    assert (manifest.rows_quarantined, manifest.header) == (3, header)
+    kept = quarantined_file(manifest, inbox=world.inbox, store=world.store)
+    assert quarantined_file(manifest, inbox=MemoryStore("inbox"), store=world.store) == kept
+
+
+def test_a_batch_without_a_quarantined_row_keeps_no_header() -> None:
+    world = World()
+    serve(world.store, make_version())
+    assert world.score(world.upload(as_csv(good_rows(3)))).header is None
+
+
+def test_the_gone_upload_of_an_earlier_batch_is_said_with_where_its_rows_are() -> None:
+    replays = Replays()
+    earlier = replays.batch.model_copy(update={"header": None})
+    assert b"distance" in quarantined_file(earlier, inbox=replays.world.inbox, store=replays.world.store)[1]
+    with pytest.raises(InputError, match="is gone, and with it the names of its columns") as refused:
+        quarantined_file(earlier, inbox=MemoryStore("inbox"), store=replays.world.store)
+    assert earlier.quarantine[0].key in refused.value.remedy
 
 
 def test_rows_that_have_expired_are_refused_with_how_to_have_them_set_aside_again() -> None:
@@ -138,6 +170,31 @@ def test_the_same_rows_in_the_batchs_own_encoding_or_in_utf8_are_the_same_replay
         file = mended(tmp_path, f"{encoding}.csv", body=as_csv(rows).decode().encode(encoding))
         assert replays.send(file)[1] is (number > 0)
     assert replays.rows_scored() == 3
+
+
+@pytest.mark.parametrize(
+    ("of_batch", "of_model", "saved_as"),
+    [
+        (None, None, "utf-8"),
+        (None, "cp1252", "utf-8"),
+        (None, "cp1252", "cp1252"),
+        ("cp1252", "cp1252", "utf-8"),
+        ("cp1252", None, "cp1252"),
+        ("utf-16-le", "cp1252", "cp1252"),
+        (None, None, "utf-16"),
+    ],
+)
+@pytest.mark.parametrize("written", [as_csv, as_jsonl])
+def test_mended_text_is_sent_in_utf8_with_its_mark_however_an_editor_saved_it(
+    of_batch: str | None, of_model: str | None, saved_as: str, written: Callable[[list[Row]], bytes], tmp_path: Path
+) -> None:
+    replays, rows = Replays(), [{**row, "note": "Müller"} for row in good_rows(3)]
+    replays.batch = replays.batch.model_copy(update={"encoding": of_batch})
+    text = written(rows).decode().replace("\\u00fc", "ü")
+    file = mended(tmp_path, "mended.csv" if written is as_csv else "mended.jsonl", text.encode(saved_as))
+    manifest, _ = replayed(replays.batch, file, inbox=replays.world.inbox, manifest_of=replays.score, encoding=of_model)
+    assert replays.world.inbox.read(manifest.source.key) == codecs.BOM_UTF8 + text.encode()
+    assert set(replays.world.table(manifest)["note"].to_pylist()) == {"Müller"}
 
 
 @pytest.mark.parametrize("fails_first", [False, True])
