@@ -164,7 +164,7 @@ def _rows_wanted(
     ]
     asked = [(condition, value) for condition, value in conditions if value is not None]
     where = f" WHERE {' AND '.join(condition for condition, _ in asked)}" if asked else ""
-    return f"SELECT * FROM {table_name(model, SCORED)}{where}", [value for _, value in asked]  # noqa: S608 - values are arguments
+    return f'SELECT * FROM "{table_name(model, SCORED)}"{where}', [value for _, value in asked]  # noqa: S608 - values are arguments
 
 
 def _midnight(day: datetime, zone: ZoneInfo, *, days_later: int = 0) -> datetime:
