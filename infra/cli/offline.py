@@ -10,7 +10,7 @@ from functions.scoring.ports import Ports
 from functions.scoring.service import score_batch
 from functions.shared.domain import layout
 from functions.shared.domain.envelopes import StoredObject
-from functions.shared.domain.manifest import Manifest, StoredFile
+from functions.shared.domain.manifest import Manifest, Status, StoredFile
 from functions.shared.domain.spec import ModelSpec
 from functions.shared.engines.bundle import SPEC
 from functions.shared.ports import ObjectStore
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 def score_offline(model: str, file: Path, out: Path, *, releases: ObjectStore, console: "Console | None" = None) -> Manifest:
     """Score `file` into `out` with a model's served version; store nothing else.
 
-    Rows that break the contract go to `<out>.quarantine.jsonl`, if there are any. A batch that fails writes neither
-    file: the manifest says why.
+    Rows that break the contract go to `<out>.quarantine.jsonl`, if there are any; else the one of an earlier run is removed. A batch
+    that fails changes neither file: the manifest says why.
 
     Args:
         releases: the store that holds the model's release document and bundles.
@@ -56,6 +56,8 @@ def score_offline(model: str, file: Path, out: Path, *, releases: ObjectStore, c
             spec = read_document(releases, ModelSpec, layout.version_prefix(model, manifest.release.champion) + SPEC)
             write_scored([manifest], out, download=lambda key, part: Path(store.bucket, key).replace(part), console=console, spec=spec)
         aside = out.with_name(f"{out.name}.quarantine.jsonl")
+        if manifest.status is not Status.FAILED:
+            aside.unlink(missing_ok=True)
         if manifest.quarantine:
             _join([Path(store.bucket, part.key) for part in manifest.quarantine], aside)
     outputs = (_described(out, manifest.rows_scored),) if manifest.outputs else ()

@@ -60,6 +60,18 @@ def test_nothing_but_the_outputs_is_left_behind(tmp_path: Path, releases: Memory
     assert sorted(path.name for path in tmp_path.iterdir()) == ["april sales.csv", "out.parquet"]
 
 
+def test_the_bad_rows_of_an_earlier_run_do_not_stay_next_to_a_clean_result_but_do_if_the_next_run_fails(
+    tmp_path: Path, releases: MemoryStore
+) -> None:
+    out, aside = tmp_path / "out.parquet", tmp_path / "out.parquet.quarantine.jsonl"
+    score_offline(MODEL, upload(tmp_path, ROWS), out, releases=releases)
+    assert aside.exists()
+    score_offline(MODEL, upload(tmp_path, []), out, releases=releases)
+    assert (pq.read_table(out).num_rows, aside.exists()) == (2, True)
+    score_offline(MODEL, upload(tmp_path, ROWS[:1]), out, releases=releases)
+    assert (pq.read_table(out).num_rows, aside.exists()) == (1, False)
+
+
 @pytest.mark.parametrize(("model", "rows", "code"), [(MODEL, [], "empty_file"), ("unknown", ROWS, "no_release")])
 def test_a_batch_that_fails_writes_nothing_and_says_why(
     tmp_path: Path, releases: MemoryStore, model: str, rows: list[dict[str, str]], code: str
