@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from functions.shared.domain import layout
-from functions.shared.domain.errors import InputError
+from functions.shared.domain.errors import InputError, NotFoundError, code_of
 from functions.shared.domain.manifest import Manifest, Status
 from functions.shared.domain.rejections import FileCode
 from functions.shared.domain.release import Role
+from functions.shared.domain.spec import checked_model_name
 from infra.cli.converted import converted
 from infra.cli.formats import SentEncoding, Sheet
 from infra.cli.names import looked_up
@@ -44,7 +45,12 @@ def score(
         Path | None, typer.Option("-o", "--out", help="Wait, and write the scored rows to this file: .parquet, .csv or .xlsx.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the batch is scored and show the result.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Score on this machine with the same code; only OUT is written.")] = False,
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline", help="Score on this machine with the same code; only OUT is written, and OUT.quarantine.jsonl for rows set aside."
+        ),
+    ] = False,
     partition_bytes: Annotated[
         int | None, typer.Option(min=1, max=10**15 - 1, help="Score the file in partitions of about this many bytes, even if it is small.")
     ] = None,
@@ -64,7 +70,9 @@ def score(
     if out is not None:
         _refuse_out(out, file, overwrite=overwrite)
     operator = connect(stack)
-    if not new:
+    if new:
+        checked_model_name(model)
+    else:
         _refuse_unserved(model, operator.store)
     file = context.with_resource(converted(file, encoding=encoding or operator.encoding_for(model, file), sheet=sheet))
     if offline:
@@ -169,6 +177,7 @@ def replay(
     file: Annotated[Path | None, typer.Argument(help="File of mended rows to score.", exists=True, dir_okay=False)] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="File for the rows to mend or, with FILE, for the scored rows.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Score the file even if it was replayed before.")] = False,
+    encoding: SentEncoding = None,
     sheet: Sheet = None,
     overwrite: Overwrite = False,
     stack: StackName = None,
@@ -187,12 +196,13 @@ def replay(
     if out is not None:
         refuse_unwritable(out) if file is None else _refuse_out(out, file, overwrite=overwrite)
     operator = connect(stack)
-    operator.release_of(model)
+    release = operator.release_of(model)
     manifest = operator.manifest_of(model, batch_id)
     if file is not None:
-        sent = context.with_resource(converted(file, sheet=sheet))
+        sent = context.with_resource(converted(file, encoding=encoding, sheet=sheet))
+        usual = operator.spec_of(model, release.champion.version).formats.encoding
         with console.status(_("scoring")):
-            ended, known = replayed(manifest, sent, inbox=operator.inbox, manifest_of=operator.await_manifest, again=again)
+            ended, known = replayed(manifest, sent, inbox=operator.inbox, manifest_of=operator.await_manifest, encoding=usual, again=again)
         if known:
             note = _("{file} was replayed before, with this result; --again scores it once more", file=file)
             say(note)
@@ -238,8 +248,10 @@ def rescore(
     operator = connect(stack)
     operator.release_of(model)
     if batch_id is None:
-        rescored = [_rescored(operator, model, batch) for batch in answered_by_withdrawn(model, operator.store)]
-        show({"model": model, "rescored": rescored}, rescored_screen, as_json=as_json)
+        answer = _rescored_withdrawn(operator, model)
+        show(answer, rescored_screen, as_json=as_json)
+        if answer["refused"]:
+            raise typer.Exit(2)
         return
     batch = operator.manifest_of(model, batch_id).batch_id
     if not verify:
@@ -255,6 +267,24 @@ def rescore(
 def _rescored(operator: "Operator", model: str, batch: str) -> dict[str, Any]:
     with console.status(_("scoring {batch} again", batch=batch[:8])):
         return operator.ask("Scoring", {"action": "rescore", "model": model, "batch_id": batch})
+
+
+def _rescored_withdrawn(operator: "Operator", model: str) -> dict[str, Any]:
+    """Score the withdrawn challenger's batches again; list those that cannot be.
+
+    Such batches were scored in partitions, or their uploads have expired.
+    """
+    from infra.cli.operator import FunctionFailedError
+
+    rescored, refused = [], []
+    for batch in answered_by_withdrawn(model, operator.store):
+        try:
+            rescored.append(_rescored(operator, model, batch))
+        except (InputError, FunctionFailedError) as error:
+            if isinstance(error, FunctionFailedError) and error.code != code_of(NotFoundError.__name__):
+                raise
+            refused.append({"batch_id": batch, "error": error.message, "code": error.code, "remedy": error.remedy})
+    return {"model": model, "rescored": rescored, "refused": refused}
 
 
 def answered_by_withdrawn(model: str, store: "ObjectStore") -> list[str]:

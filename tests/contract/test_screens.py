@@ -62,6 +62,7 @@ def alerts() -> dict[str, Any]:
 
 SNAPSHOT = {"version": "1", "made_at": "2024-06-01T05:15", "trigger": "person", "rows": 1_000_000, "erased_rows": 3, "md5": ID}
 REBUILT = {"model": MODEL, "version": "1", "rows": 4000, "identical": False, "difference": LONG, "largest_score_difference": 0.1}
+REFUSED = {"batch_id": ID, "error": LONG, "code": "not_found", "remedy": ""}
 ANSWERS: dict[str, list[Callable[[], dict[str, Any]]]] = {
     "alerts_screen": [alerts, lambda: {"model": MODEL, "alerts": [], "silences": []}],
     "answer_screen": [lambda: {"columns": ["n", "why", "where"], "rows": [(number, LONG, LONG) for number in range(300)]}],
@@ -98,7 +99,11 @@ ANSWERS: dict[str, list[Callable[[], dict[str, Any]]]] = {
     "release_screen": [lambda: _entry(Releases(whole_story()).history(MODEL)[-1]) | {"model": MODEL}],
     "reproduction_screen": [lambda: REBUILT | {"libraries": {"scikit-learn": ("1.9.1", "1.8.0")}}, lambda: REBUILT | {"identical": True}],
     "requested_screen": [lambda: {"model": MODEL}],
-    "rescored_screen": [lambda: {"model": MODEL, "rescored": [batch(1).model_dump(mode="json")]}, lambda: {"model": MODEL, "rescored": []}],
+    "rescored_screen": [
+        lambda: {"model": MODEL, "rescored": [batch(1).model_dump(mode="json")], "refused": []},
+        lambda: {"model": MODEL, "rescored": [], "refused": []},
+        lambda: {"model": MODEL, "rescored": [], "refused": [REFUSED, REFUSED | {"remedy": LONG}]},
+    ],
     "snapshots_screen": [lambda: {"model": MODEL, "snapshots": [SNAPSHOT | {"first_day": "2024-01-01", "last_day": "2024-05-31"}]}],
     "status_screen": [whole_status],
     "step_screen": [

@@ -109,10 +109,16 @@ def fetched_screen(written: dict[str, Any]) -> RenderableType:
 
 
 def rescored_screen(answer: dict[str, Any]) -> RenderableType:
-    """Show batches that were scored again."""
-    if not answer["rescored"]:
+    """Show batches that were scored again, and those that could not be."""
+    if not answer["rescored"] and not answer["refused"]:
         return Prose(_("{model}: no batch is left to score again", model=answer["model"]))
-    return Group(*(manifest_screen(manifest) for manifest in answer["rescored"]))
+    return Group(*map(manifest_screen, answer["rescored"]), *map(_not_rescored, answer["refused"]))
+
+
+def _not_rescored(refused: dict[str, Any]) -> RenderableType:
+    remedy = [f"  {_('remedy:')} {stored(refused['remedy'])}"] if refused["remedy"] else []
+    head = _("batch {batch}: not scored again ({code})", batch=refused["batch_id"][:8], code=refused["code"])
+    return Prose.assemble((f"{head}\n", "red"), "\n".join([f"  {stored(refused['error'])}", *remedy]))
 
 
 def verification_screen(found: dict[str, Any]) -> RenderableType:

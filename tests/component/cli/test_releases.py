@@ -1,6 +1,7 @@
 """What was served when, and what a rollout cost and left."""
 
 import io
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from functions.shared.domain.errors import InputError
+from functions.shared.domain.errors import EverscoreError, InputError
 from functions.shared.domain.release import Answered, Approval, Release, Role, Withdrawal
+from functions.shared.repositories.manifests import Manifests
 from infra.cli import operator
 from infra.cli.batches import answered_by_withdrawn
+from infra.cli.operator import FunctionFailedError
 from infra.cli.releases import served_at
 from infra.cli.screens.batches import manifest_screen
 from infra.cli.screens.releases import history_screen, release_screen
@@ -21,6 +24,7 @@ from tests.fakes.documents import NOW, make_manifest, make_release
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.versions import MODEL
 from tests.fakes.watched_store import Moment, WatchedStore
+from tests.unit.cli.stack import Stack
 from tests.unit.cli.terminal import ended
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
@@ -137,6 +141,53 @@ def test_what_a_withdrawn_challenger_answered_is_looked_for_among_the_batches_si
     seen: list[Moment] = []
     assert answered_by_withdrawn(MODEL, WatchedStore(world.store, seen.append)) == ["since"]
     assert sum(moment.call.startswith("read manifests/") for moment in seen if moment.side == "before") == 1
+
+
+class Rescoring(Stack):
+    """A stack whose scoring function refuses some batches, in other words for each."""
+
+    def __init__(self, world: World, refused: Mapping[str, EverscoreError]) -> None:
+        super().__init__(store=world.store)
+        self._refused = refused
+
+    def release_of(self, model: str) -> Release:
+        """Return what serves."""
+        return make_release(model=model)
+
+    def ask(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Score a batch again, or not."""
+        if error := self._refused.get(request["batch_id"]):
+            raise error
+        return Manifests(self.store).named(MODEL, request["batch_id"]).summary()
+
+
+def test_a_batch_that_cannot_be_scored_again_does_not_keep_older_ones_from_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = in_canary()
+    for name in ("oldest", "expired", "parted", "newest"):
+        world.batch(f"{name}.csv", batch_id=name, served={Role.CHAMPION: 950, Role.CHALLENGER: 50})
+    world.rollback()
+    parted = InputError("batch parted was scored in 300 partitions", remedy="upload the file again")
+    expired = FunctionFailedError("s3://inbox/expired.csv does not exist", code="not_found")
+    stack = Rescoring(world, {"parted": parted, "expired": expired})
+    monkeypatch.setattr(operator, "connect", lambda _: stack)
+    assert ended(f"rescore {MODEL} --withdrawn --json", monkeypatch) == 2
+    answer = json.loads(capsys.readouterr().out)
+    assert {batch["batch_id"] for batch in answer["rescored"]} == {"oldest", "newest"}
+    assert {batch["batch_id"]: batch["error"] for batch in answer["refused"]} == {"parted": parted.message, "expired": expired.message}
+    assert ended(f"rescore {MODEL} --withdrawn", monkeypatch) == 2
+    said = " ".join(capsys.readouterr().out.split())
+    assert "batch parted: not scored again (input) batch parted was scored in 300 partitions remedy: upload the file again" in said
+
+
+def test_a_function_that_fails_ends_the_rescoring(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = in_canary()
+    world.batch("one.csv", batch_id="one", served={Role.CHAMPION: 950, Role.CHALLENGER: 50})
+    world.rollback()
+    stack = Rescoring(world, {"one": FunctionFailedError("out of memory", code="runtime_exit")})
+    monkeypatch.setattr(operator, "connect", lambda _: stack)
+    assert ended(f"rescore {MODEL} --withdrawn", monkeypatch) == 1
 
 
 class Asked:

@@ -69,6 +69,20 @@ def test_an_interrupted_wait_says_that_the_upload_stands(
     assert stack.inbox.read(f"batches/{MODEL}/june.csv")
 
 
+@pytest.mark.parametrize("name", ["my model", "churn/2024"])
+def test_a_file_is_not_uploaded_under_a_name_that_no_model_can_have(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = Stack()
+    monkeypatch.setattr(operator, "connect", lambda _: stack)
+    monkeypatch.setattr(stack, "upload_file", lambda key, file, _: stack.inbox.write(key, file.read_bytes()))
+    (tmp_path / "june.csv").write_text("id,price\n1,2\n")
+    for new in ("", " --new"):
+        assert ended(f"score '{name}' {tmp_path / 'june.csv'}{new} --json", monkeypatch) == 2
+        assert json.loads(capsys.readouterr().out)["code"] == "invalid_name"
+    assert stack.inbox.keys() == set()
+
+
 def refused(_stack: str | None) -> None:
     raise InputError("two stacks run", remedy="name one with --stack", code="several_stacks")
 
