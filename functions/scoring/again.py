@@ -81,7 +81,10 @@ def verify_batch(model: str, batch_id: str, ports: Ports) -> Verification:
 
 
 def _ranges_seq(batch: Manifest) -> int | None:
-    """Return the release whose possible ranges set rows of a batch aside; None if it was never scored."""
+    """Return the release whose possible ranges set rows of a batch aside.
+
+    It is None if the batch was never scored.
+    """
     return batch.ranges_seq or (batch.release.seq if batch.release else None)
 
 

@@ -83,7 +83,7 @@ def replay_key(model: str, batch: str, name: str) -> str:
 
 
 def replays_prefix(model: str) -> str:
-    """Where the mended rows of all batches of a model are uploaded, in a folder per batch."""
+    """Where a model's mended rows are uploaded, in a folder per batch."""
     return in_inbox(BATCHES, model, "replays/")
 
 

@@ -190,7 +190,7 @@ def _decoded(piece: bytes, encoding: str) -> str | None:
 
 
 def _is_mostly_utf8(pieces: list[bytes]) -> bool:
-    """Return whether most non-ASCII fields of a text are UTF-8; the others are damaged."""
+    """Return whether most non-ASCII fields of a text are UTF-8."""
     return 2 * sum(map(is_utf8, pieces)) > len(pieces)
 
 
