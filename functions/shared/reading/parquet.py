@@ -3,8 +3,9 @@
 import io
 import json
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from functions.shared.foundation.arrow import Mask, picked
 from functions.shared.reading.columns import refuse_columns
 from functions.shared.reading.conform import Issue, conform
 from functions.shared.reading.encodings import is_utf8
+from functions.shared.reading.folding import folded_paths, is_unfoldable, mostly_unique, short_texts
 from functions.shared.reading.limits import BOMB_BYTES, BOMB_RATIO, MAX_ROW_GROUP_BYTES, MAX_VALUES_A_BYTE, block_factor
 from functions.shared.reading.readable import Readable
 from functions.shared.reading.rows import Block, RejectedRow
@@ -28,6 +30,9 @@ from functions.shared.reading.values import CATEGORY
 
 _VALUE_BYTES = 8
 """Bytes of a value in memory, however few a repeated one takes in the file. Values of fixed length take that length."""
+
+_FROM_ITS_HEAD: Mapping[str, Any] = {"pre_buffer": False, "buffer_size": 2**20}
+"""How a file is opened for its columns' first values. Writers tend to limit a dictionary, which stands before them, to as many bytes."""
 
 _PORTION = 8
 """A block is cut if its texts, which the file may store once, take this many times `block_bytes`."""
@@ -98,41 +103,37 @@ def _batches(source: Readable, rules: Rules, block_bytes: int, groups: range | N
     numbers = range(metadata.num_row_groups) if groups is None else groups
     unfolding = Unfolding(stored=sum(_stored_bytes(metadata.row_group(number)) for number in numbers))
     _refuse_repetition(sum(_values(metadata.row_group(number)) for number in numbers), unfolding.stored)
+    folded = folded_paths(metadata, schema)
+    unfoldable = {field.name for field in schema if is_unfoldable(field) and rules.of(field.name).kind is not ColumnKind.CATEGORY}
+    # Arrow then takes extension types for texts or bytes, and reads them without unfolding.
+    opened = partial(_opened, source, metadata=metadata, arrow_extensions_enabled=False)
     with _readable("footer"):
-        # Arrow then takes extension types for texts or bytes, and reads them without unfolding.
-        file = _opened(source, metadata=metadata, read_dictionary=_folded(metadata, schema), arrow_extensions_enabled=False)
+        file = opened(folded)
     with file:
         schema = pa.schema([_block_field(field, rules) for field in schema])
         for number in numbers:
             unfolding.begin(where := f"row group {number + 1} of {file.num_row_groups}")
             with _readable(where):
                 rows = _rows_a_block(file, number, block_bytes, where)
-                for batch in file.iter_batches(rows, row_groups=[number], use_threads=False):
-                    yield from unfolded(batch, schema, _PORTION * block_bytes, unfolding)
-
-
-def _folded(metadata: arrow_parquet.FileMetaData, schema: pa.Schema) -> list[str]:
-    """Return the paths of texts and bytes, except in list views.
-
-    A file may store such a value once for many rows. Arrow cannot unfold list views.
-    """
-    views = tuple(f"{field.name}." for field in schema if "list_view" in str(field.type))
-    leaves = [metadata.schema.column(place) for place in range(len(metadata.schema))]
-    texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY" and leaf.logical_type.type != "DECIMAL"]
-    return [path for path in texts if not path.startswith(views)]
+                group = metadata.row_group(number)
+                unique = mostly_unique(group, unfoldable) if group.num_rows > rows else []  # a small one is read before it is known
+                short = short_texts(partial(opened, **_FROM_ITS_HEAD), number, unique, _PORTION * block_bytes // rows)
+                with opened([path for path in folded if path not in short]) if short else nullcontext(file) as reader:
+                    for batch in reader.iter_batches(rows, row_groups=[number], use_threads=False):
+                        yield from unfolded(batch, schema, _PORTION * block_bytes, unfolding)
 
 
 def _stored_bytes(group: arrow_parquet.RowGroupMetaData) -> int:
     return sum(group.column(place).total_compressed_size for place in range(group.num_columns))
 
 
-def _opened(source: Readable, **options: Any) -> arrow_parquet.ParquetFile:
+def _opened(source: Readable, folded: Sequence[str] = (), **options: Any) -> arrow_parquet.ParquetFile:
     """Open a Parquet file with INT96 times in microseconds.
 
     Spark and Hive write INT96. In nanoseconds, only the years 1677 to 2262 would fit.
     """
     file = pa.PythonFile(_SourceFile(source), mode="r")
-    return arrow_parquet.ParquetFile(file, coerce_int96_timestamp_unit="us", **options)
+    return arrow_parquet.ParquetFile(file, read_dictionary=folded, coerce_int96_timestamp_unit="us", **options)
 
 
 def _block_field(field: pa.Field, rules: Rules) -> pa.Field:
