@@ -1,6 +1,7 @@
-"""Choose the columns of a Parquet file to read as dictionaries: folded, as a file may store one text once for many rows.
+"""Choose the columns of a Parquet file to read as dictionaries (folded).
 
-For unique texts that is slow, since Arrow looks up every value. Where a dictionary's texts are short, a column is read as texts.
+A file may store one text once for many rows. For unique texts a dictionary is slow, since Arrow looks up every value. Where a
+dictionary's texts are short, a column is read as texts.
 """
 
 from collections.abc import Callable, Collection
@@ -26,27 +27,27 @@ def folded_paths(metadata: FileMetaData, schema: pa.Schema) -> list[str]:
 
 
 def is_unfoldable(field: pa.Field) -> bool:
-    """Return whether a column holds texts, and no nested column can have its path."""
+    """Return whether a column holds texts; no nested one can have its path."""
     return (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)) and "." not in field.name
 
 
 def mostly_unique(group: RowGroupMetaData, names: Collection[str]) -> list[str]:
-    """Return the columns of these that seem to store most of a row group's texts on their own."""
+    """Return the columns that seem to store most texts on their own."""
     columns = [group.column(place) for place in range(group.num_columns)]
     large = [column.path_in_schema for column in columns if column.total_uncompressed_size > _LENGTH_BYTES * column.num_values]
     return [path for path in large if path in names]
 
 
 def short_texts(opened: Callable[[list[str]], ParquetFile], number: int, names: list[str], most_bytes: int) -> set[str]:
-    """Return the columns of these whose longest repeated texts have at most `most_bytes` together, in a row group.
+    """Return the columns whose longest repeated texts are within `most_bytes`.
 
-    A column has one dictionary of all texts that are stored once for many rows, and the first row comes with it. If the row comes
-    with a single text, that may be stored in place, and the dictionary may follow.
+    The limit is of their sum, in a row group. A column has one dictionary of all texts that are stored once for many rows, and the
+    first row comes with it. If the row comes with a single text, that may be stored in place, and the dictionary may follow.
 
     Args:
         opened: opens the file, with some columns folded.
         number: the row group's place.
-        names: columns of texts.
+        names: columns of texts, of which some are returned.
         most_bytes: the limit.
     """
     short: set[str] = set()
