@@ -77,13 +77,13 @@ def each_function_once(operator: Operator, invoke: Invoke, answers: Sequence[str
     }
     decision = invoke("retraining", request)["decision"]
     decided = operator.store.info(layout.decision_key(model, decision["challenger_version"]))
-    invoke("release", created(operator.store.bucket, decided))
+    invoke("release", _created(operator.store.bucket, decided))
     batch = operator.upload(f"{layout.BATCHES}/{model}/{BATCH_MONDAY}.csv", batch_of_flights())
-    _deliver(invoke, "scoring", created(operator.inbox.bucket, batch))
+    _deliver(invoke, "scoring", _created(operator.inbox.bucket, batch))
     manifest = operator.await_manifest(batch, timeout_s=0)
     committed = next(operator.store.list(layout.manifest_prefix(model)))
-    _deliver(invoke, "metric_emission", created(operator.store.bucket, operator.store.info(committed.key)))
-    _deliver(invoke, "cataloguing", created(operator.store.bucket, operator.store.info(committed.key)))
+    _deliver(invoke, "metric_emission", _created(operator.store.bucket, operator.store.info(committed.key)))
+    _deliver(invoke, "cataloguing", _created(operator.store.bucket, operator.store.info(committed.key)))
     _check_code(invoke, answers)
     _erase(invoke, model)
     _cut(operator, invoke, model)
@@ -126,7 +126,7 @@ def _deliver(invoke: Invoke, function: str, created: Mapping[str, Any]) -> None:
     invoke(function, event)
 
 
-def created(bucket: str, info: ObjectInfo) -> dict[str, Any]:
+def _created(bucket: str, info: ObjectInfo) -> dict[str, Any]:
     """Return EventBridge's event for a created object."""
     event = _sample("release/decision-created")
     event["detail"]["bucket"]["name"] = bucket

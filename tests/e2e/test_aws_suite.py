@@ -150,7 +150,7 @@ REMOVING = ("s3:DeleteObject", "s3:DeleteObjectVersion")
 UPLOADS = ("Inbox/batches/*", "Inbox/labels/*", "Inbox/training/*")
 UNASKED = {
     **{("s3:AbortMultipartUpload", uploads): "only a large upload that fails is dropped" for uploads in UPLOADS},
-    ("s3:GetObjectVersion", "Inbox/batches/*"): "`replay` reads the header of a batch whose manifest is old",
+    ("s3:GetObject", "Inbox/batches/*"): "`replay` looks whether the same rows came before",
     ("lambda:InvokeFunction", "Scoring"): "`rescore` has a batch scored again, with --verify too",
     **{("sqs:GetQueueAttributes", queue): "who waits in vain for a manifest reads how many files wait" for queue in QUEUES},
     **{(action, "Store/tables/*"): "a commit that merges small files, or loses to another, removes files" for action in REMOVING},

@@ -8,7 +8,6 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +25,14 @@ from functions.shared.engines.bundle import bundle_digest, load_bundle, make_bun
 from functions.shared.engines.compiler import compile_pipeline
 from functions.shared.engines.native import NativeEngine
 from functions.shared.engines.skops_file import dump_pipeline
-from infra.cli.exporting import exportable, write_version
 from infra.cli.offline import score_offline
 from infra.cli.operator import Operator, embedded
 from infra.cli.options import console
 from infra.cli.scored_rows import write_scored
 from infra.demo.flights import MODEL
-from infra.demo.once import ERASED, batch_of_flights, created, each_function_once, idle_stack
+from infra.demo.once import ERASED, batch_of_flights, each_function_once, idle_stack
 from infra.local.codedeploy import deployment_hook
-from infra.local.containers import EMULATED_NAME, ContainerFunction, container_functions, emulated
+from infra.local.containers import EMULATED_NAME, container_functions, emulated
 from infra.local.image import IMAGE, LARGEST_MB, built_from, size_mb
 from infra.places import ROOT
 from tests.unit.shared.engines.rows import fit, make_spec, training_rows
@@ -131,7 +129,6 @@ class Played:
     """What came of one event for each function, each in a new container: unprivileged, with only /tmp to write to."""
 
     operator: Operator
-    functions: Mapping[str, ContainerFunction]
     manifest: Manifest
     imported: Mapping[str, set[str]]
     processor_s: Mapping[str, float]
@@ -163,7 +160,7 @@ def played(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pla
 
             operator = embedded(stack)
             manifest = each_function_once(operator, invoke, hook.answers)
-            yield Played(operator, functions, manifest, imported, processor_s, logs)
+            yield Played(operator, manifest, imported, processor_s, logs)
 
 
 def test_every_function_works_as_lambda_runs_it(played: Played) -> None:
@@ -204,29 +201,6 @@ def test_scoring_by_a_compiled_engine_imports_nothing_that_only_training_needs(p
 def test_scorings_first_answer_takes_no_longer_than_it_may(played: Played) -> None:
     # Processor seconds: with the one CPU that it has they are what passes, and a busy machine does not add to them.
     assert played.processor_s["scoring"] <= COLD_START_S
-
-
-def test_a_version_from_elsewhere_is_proved_and_served_by_the_image(played: Played, tmp_path: Path) -> None:
-    operator, release = played.operator, played.manifest.release
-    assert release is not None
-    version = release.champion
-    sealed, name = BytesIO(), "arrivals"
-    write_version(exportable(MODEL, version, operator.store), sealed, operator.store, stack="dev", account=None, data=True)
-    upload = operator.upload(layout.in_inbox(layout.TRAINING, name, "import/flights.everscore"), sealed.getvalue())
-    request = {"action": "import", "model": name, "key": upload.key, "version_id": upload.version_id}
-    with emulated(played.functions["retraining"]) as retraining:
-        decision = retraining.invoke(request)["decision"]
-    decided = operator.store.info(layout.decision_key(name, decision["challenger_version"]))
-    with emulated(played.functions["release"]) as releasing:
-        releasing.invoke(created(operator.store.bucket, decided))
-    assert (decision["decision"], decision["origin"]["stack"], decision["origin"]["version"]) == ("promote", "dev", version)
-    file = tmp_path / "week.csv"
-    file.write_bytes(batch_of_flights())
-    for model in (MODEL, name):
-        score_offline(model, file, tmp_path / f"{model}.parquet", releases=operator.store)
-    here, there = (pq.read_table(tmp_path / f"{model}.parquet") for model in (MODEL, name))
-    assert there["score"].equals(here["score"])
-    assert set(there["model_version"].to_pylist()) == {decision["challenger_version"]}
 
 
 def test_sam_invokes_each_function_on_an_embedded_aws(image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
