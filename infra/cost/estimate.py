@@ -25,11 +25,11 @@ The repository keeps the newest images. They share most layers, so counting each
 LOG_BYTES_A_CALL = 2_000
 OUTPUT_SHARE = 0.5
 """Size of scored Parquet as a share of the input. An assumption: it depends on how well columns compress."""
-PUTS_A_BATCH, GETS_A_BATCH, SQS_A_BATCH, EVENTS_A_BATCH, CALLS_A_BATCH = 13, 16, 8, 3, 2
+PUTS_A_BATCH, GETS_A_BATCH, SQS_A_BATCH, EVENTS_A_BATCH, CALLS_A_BATCH = 13, 15, 8, 3, 2
 """Requests about a batch besides reading and writing its parts: the manifest, its names in the index, and what its measuring asks
 for where it is delivered alone, as counted by a test; two messages sent,
 received, hidden and deleted; the file, the manifest and another document announced; two functions called."""
-PUTS_A_LABEL_FILE, GETS_A_LABEL_FILE, SQS_A_LABEL_FILE = 14, 20, 4
+PUTS_A_LABEL_FILE, GETS_A_LABEL_FILE, SQS_A_LABEL_FILE = 15, 20, 4
 """Requests about a file of labels for rows of one batch and event day, as counted by a test; a message sent, received, hidden and
 deleted."""
 PUTS_A_COMMIT, GETS_A_COMMIT, GLUE_A_COMMIT = 10, 31, 8
