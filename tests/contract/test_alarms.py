@@ -145,7 +145,7 @@ def test_each_queue_of_the_stack_is_counted_by_the_tick() -> None:
 def lasts_minutes(deployment: str) -> int:
     """How long a way of AWS CodeDeploy takes, by what its documentation says of its name.
 
-    A canary shifts the rest after its minutes; a linear way shifts a tenth at once, and then one every so many minutes.
+    A canary shifts the rest after its minutes; a linear way shifts a tenth at once, and then another tenth at each interval.
     """
     [minutes] = map(int, re.findall(r"(\d+)Minutes?$", deployment))
     return minutes if deployment.startswith("Canary10Percent") else 9 * minutes
